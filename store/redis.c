@@ -342,6 +342,9 @@ static enum status verify(struct redis *redis, struct charge_call *call,
         number = epoch_number(redis->epoch);
         status = run_alone(redis, &job, deadline_us);
     }
+    /* Perhaps it was forgotten before it was kept here, and is not written back. */
+    if (status == STATUS_OK && epoch_number(redis->epoch) != number)
+        last_seen_owe_call(seen, call, out_outcomes, mode, clock_monotonic_us());
     return status;
 }
 

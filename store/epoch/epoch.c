@@ -194,6 +194,14 @@ static struct restore plan(struct epoch *epoch, const struct epoch_answer *answe
                             .step_ms = step_ms};
 }
 
+/* What was asked before may be missing in what is written back. */
+static void leave_behind(struct epoch *epoch)
+{
+    (void)pthread_mutex_lock(&epoch->mutex);
+    epoch->number++;
+    (void)pthread_mutex_unlock(&epoch->mutex);
+}
+
 /* Until the next count, nothing that was written back is known to be kept. */
 enum status epoch_enter(struct epoch *epoch, struct connection *connection,
                         enum epoch_doubt doubt, int step_ms, struct error *error)
@@ -203,6 +211,8 @@ enum status epoch_enter(struct epoch *epoch, struct connection *connection,
     enum status status =
         ask(epoch, "enter", connection, clock_deadline_us(step_ms), &answer, error);
     const struct restore restore = plan(epoch, &answer, doubt, step_ms);
+    if (status == STATUS_OK && restore.lost)
+        leave_behind(epoch);
     if (status == STATUS_OK && (answer.lost || doubt != EPOCH_SURE)) {
         (void)pthread_mutex_lock(&epoch->restoring);
         status = restore_write(&restore, connection, &changed, error);

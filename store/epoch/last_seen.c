@@ -9,7 +9,10 @@
 
 #include "store/epoch/seen_table.h"
 
-enum { FEW_CHARGES = 16 }; /* of a message, for which no memory is needed */
+enum {
+    FEW_CHARGES = 16,  /* of a message, for which no memory is needed */
+    TOGETHER_MAX = 64, /* messages that Redis answers at one instant */
+};
 static const int64_t CLOCK_BACK_MS = 1000; /* an older answer is never that late */
 
 struct last_seen {
@@ -135,6 +138,17 @@ static bool is_fuller_bucket(const struct seen_entry *entry,
            (found->level == bucket.level && found->rest > bucket.rest);
 }
 
+/* By more than all that may be asked at one instant. */
+static bool is_far_fuller(const struct seen_entry *entry,
+                          const struct limiter_request *request,
+                          const struct limiter_state *state)
+{
+    int64_t most = TOGETHER_MAX * (request->cost > 0 ? request->cost : 1);
+    if (request->is_window)
+        return state->window.copies + most < entry->window->window.copies;
+    return !request->has_clients && state->bucket.level > entry->level + most;
+}
+
 /* Whether it has more left, or a latch that ends earlier, than since the entry was seen
  * it can have, unless somebody changed that by hand. Two answers of the same instant may
  * come in any order. */
@@ -143,8 +157,10 @@ static bool is_fuller(const struct seen_entry *entry,
                       const struct limiter_state *state,
                       const struct charge_outcome *outcome, int64_t now_ms)
 {
-    if (entry->stamp_ms == 0 || entry->stamp_ms >= now_ms || !is_of(entry, request))
+    if (entry->stamp_ms == 0 || entry->stamp_ms > now_ms || !is_of(entry, request))
         return false;
+    if (entry->stamp_ms == now_ms)
+        return is_far_fuller(entry, request, state);
     if (request->latch_ms > 0 && entry->latch_end_ms > now_ms + outcome->latch_ms)
         return true;
     if (request->is_window)
@@ -381,6 +397,26 @@ void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t 
         seen_table_renew(&seen->table, entry, now_ms);
     }
     (void)pthread_mutex_unlock(&seen->mutex);
+}
+
+void last_seen_owe_call(struct last_seen *seen, const struct charge_call *call,
+                        const struct charge_outcome *outcomes, enum charge_mode mode,
+                        int64_t now_us)
+{
+    const struct charge_order *order = charge_call_order(call);
+    struct limiter_request *requests = malloc(order->count * sizeof *requests);
+    struct limiter_effect *effects = malloc(order->count * sizeof *effects);
+    if (requests != NULL && effects != NULL) {
+        for (size_t i = 0; i < order->count; i++)
+            requests[i] = limiter_request_make(&order->charges[i], 0);
+        limiter_request_settle(requests, order->count, outcomes, mode, effects);
+        for (size_t i = 0; i < order->count; i++)
+            if (effects[i].takes && !requests[i].has_clients)
+                last_seen_owe(seen, &order->charges[i], 0, charge_call_now_ms(call),
+                              now_us);
+    }
+    free(requests);
+    free(effects);
 }
 
 bool last_seen_owes(struct last_seen *seen)

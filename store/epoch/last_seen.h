@@ -40,6 +40,12 @@ void last_seen_bound(struct last_seen *seen, const struct charge *charge, int no
  * limiter_request. */
 void last_seen_owe(struct last_seen *seen, const struct charge *charge, int64_t client,
                    int64_t now_ms, int64_t now_us);
+
+/* The same of what such a call took: the store may have forgotten it meanwhile, and
+ * nobody knew of it. */
+void last_seen_owe_call(struct last_seen *seen, const struct charge_call *call,
+                        const struct charge_outcome *outcomes, enum charge_mode mode,
+                        int64_t now_us);
 bool last_seen_owes(struct last_seen *seen);
 
 /* One of them, as the store is to be told of it. */

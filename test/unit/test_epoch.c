@@ -1,6 +1,8 @@
 /* A Redis that loses data: it gets back what the relays saw last, before they charge it.
  * Two relays, a and b, share it. */
 #include <check.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "../support/redis_server.h"
@@ -431,6 +433,43 @@ START_TEST(epoch_owes_what_the_store_can_read)
 }
 END_TEST
 
+enum { THREADS = 8, FLUSHES = 6 };
+
+static void *charge_on(void *context)
+{
+    atomic_int *passed = context;
+    for (int i = 0; i < 120; i++) {
+        struct charge charge = bucket("storm", 1);
+        struct charge_outcome outcome = {.fits = false};
+        enum charge_source source;
+        if (store_charge(a, &charge, 1, CHARGE_TAKE, soon(), &outcome, &source) ==
+                STATUS_OK &&
+            outcome.fits)
+            (void)atomic_fetch_add(passed, 1);
+        (void)usleep(2000);
+    }
+    return NULL;
+}
+
+/* Many messages at once: what one was just told when Redis forgot it is owed. */
+START_TEST(epoch_flushed_again_and_again_in_a_storm)
+{
+    pthread_t threads[THREADS];
+    atomic_int passed = 0;
+    for (int i = 0; i < THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, charge_on, &passed), 0);
+    for (int i = 0; i < FLUSHES; i++) {
+        (void)usleep(50000);
+        server_do(&server, "FLUSHALL");
+    }
+    for (int i = 0; i < THREADS; i++)
+        (void)pthread_join(threads[i], NULL);
+    ck_assert_int_ge(atomic_load(&passed), SIZE - THREADS * FLUSHES);
+    ck_assert_int_le(atomic_load(&passed), SIZE + THREADS); /* one may be under way */
+    ck_assert_int_ge(reports_with("Redis has lost data"), 1);
+}
+END_TEST
+
 /* As many keys as are kept: those used up are among them, whatever came after. */
 START_TEST(epoch_flood_pushes_out_its_own)
 {
@@ -490,6 +529,7 @@ int main(void)
     tcase_add_test(tcase, epoch_new_server_lacks_a_new_key);
     tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
     tcase_add_test(tcase, epoch_owes_what_the_store_can_read);
+    tcase_add_test(tcase, epoch_flushed_again_and_again_in_a_storm);
     tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
