@@ -256,7 +256,9 @@ static void probe_away(struct reconnector *reconnector, struct connection **conn
     }
 }
 
-/* A new connection, maybe to another server than those of before. False: it is dead. */
+/* A new connection, maybe to another server than those of before. False: it is dead, and
+ * the next is not to be tried at once. One that is redirected just now says as little of
+ * the store as one that is silent. */
 static bool take_connection(struct reconnector *reconnector,
                             struct connection *connection)
 {
@@ -269,9 +271,10 @@ static bool take_connection(struct reconnector *reconnector,
                  ? error_set(&error, STATUS_IO, "no answer to CONFIG GET")
                  : enter(reconnector, connection, &error);
     if (status != STATUS_OK) {
+        bool redirected = connection_has_moved(connection);
         connection_free(connection);
-        pool_lack(reconnector->pool, status == STATUS_IO, error.text);
-        return false;
+        pool_lack(reconnector->pool, redirected || status == STATUS_IO, error.text);
+        return redirected;
     }
     pool_add(reconnector->pool, connection);
     return true;
