@@ -53,6 +53,11 @@ class History:
     def kills(self, relay):
         return [fault for fault in self.all() if fault.relay == relay]
 
+    def near(self, begin, end, before=20.0):
+        """The faults of this time, and shortly before, in words."""
+        found = [fault for fault in self.all() if fault.overlaps(begin, end, before)]
+        return ", ".join(f"{fault.name} {fault.start:.2f} to {fault.end or end:.2f}" for fault in found)
+
     def is_calm(self, begin, end, after=RETURN_S):
         """No fault is in this time, nor ended so shortly before it."""
         return not any(fault.overlaps(begin, end, after) for fault in self.all())
@@ -78,6 +83,7 @@ class Limit:
         self.least = self.most = float(burst)
         self.least_ever, self.was_reset = float(burst), False
         self.least_at = self.most_at = None  # when they were so
+        self.debt = 0.0  # may yet be taken
         self.latch = self.latch_ever = NEVER
         self.losses = 0
         self.loose_until = 0.0
@@ -103,6 +109,9 @@ class Limit:
             share.least = min(share.size, share.least)
             share.most = min(share.size, share.most + self.rate * (end - (self.most_at or end)))
         self.least_at, self.most_at = end, begin
+        if self.debt and self.history.is_calm(begin, end):  # paid, perhaps a moment ago
+            self.take_perhaps(self.debt)
+            self.debt = 0.0
         share = self.shares[relay]
         kills = [kill for kill in self.history.kills(relay) if kill.start <= end]
         if len(kills) > share.kills:
@@ -141,7 +150,8 @@ class Limit:
         return self.latch < SURE and self.most + 1e-6 >= cost
 
     def may_stop(self, cost):
-        return self.latch > NEVER or self.least + 1e-6 < cost + (0 if self.rate < 1e-3 else 1e-3)
+        least = self.least - self.debt
+        return self.latch > NEVER or least + 1e-6 < cost + (0 if self.rate < 1e-3 else 1e-3)
 
     # What the share of a relay may be.
 
@@ -152,7 +162,8 @@ class Limit:
     def may_stop_locally(self, relay, cost):
         share = self.shares[relay]
         # Its part of what it saw, in whole tokens.
-        known = min(share.least, self.least // NODES - (1 if self.rate > 1e-3 else 0))
+        least = max(0.0, self.least - self.debt)
+        known = min(share.least, least // NODES - (1 if self.rate > 1e-3 else 0))
         return share.latched or self.latch > NEVER or known < cost
 
     # What it was.
@@ -181,7 +192,7 @@ class Limit:
         self.least_ever = min(self.least_ever, self.least)
 
     def latch_perhaps(self, cost):
-        if self.latches and self.least < cost:
+        if self.latches and self.least - self.debt < cost:
             self.latch = max(self.latch, MAYBE)
             self.latch_ever = max(self.latch_ever, MAYBE)
 
@@ -189,7 +200,7 @@ class Limit:
         share = self.shares[relay]
         share.most -= cost
         share.least = max(0.0, share.least - cost)
-        self.take_perhaps(DEBT * cost)
+        self.debt += DEBT * cost
 
     def stopped_locally(self, relay):
         if self.latches:
@@ -255,7 +266,7 @@ def judge(history, steps, answer):
 
 def _judge_failure(history, charged, answer):
     for step in charged:
-        step.limit.take_perhaps(DEBT * step.cost)
+        step.limit.debt += DEBT * step.cost
         step.limit.latch_perhaps(step.cost)
         share = step.limit.shares[answer.relay]
         share.least = max(0.0, share.least - step.cost)

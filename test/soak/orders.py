@@ -101,6 +101,7 @@ class Orders:
                 continue
             time.sleep(TAKES_EFFECT_S)
             self.expect(client, started, sender, "r@else.example", "-", "accept", 2)
+        client.close()
 
     def permit(self):
         """For two messages to the class; the third is held by its rule."""
@@ -115,6 +116,7 @@ class Orders:
             time.sleep(TAKES_EFFECT_S)
             self.expect(client, started, sender, CLASS, "permit", "accept", 2)
             self.expect(client, started, sender, CLASS, "class", "quarantine", 1)
+        client.close()
 
     def expect(self, client, since, sender, to, rule, verdict, count):
         """So many messages get this, if nothing was wrong meanwhile."""

@@ -188,6 +188,10 @@ class Client:
             self.leave(relay)
         return code
 
+    def close(self):
+        for relay in list(self.sessions):
+            self.leave(relay)
+
     def leave(self, relay):
         session = self.sessions.pop(relay, None)
         if session:
@@ -316,6 +320,7 @@ class Worker(threading.Thread):
             if type(family) is OneLimit and self.chance.random() < 0.01:
                 self.reset(self.chance.choice(self.post.relays), f"sender:{frm}", steps[0].limit)
             time.sleep(max(0.0, self.pause_s * 2 * self.chance.random() - (time.monotonic() - started)))
+        self.client.close()
 
 
 def check(post, frm, steps, answer):
@@ -325,7 +330,8 @@ def check(post, frm, steps, answer):
         post.count("exact")
     if why:
         recent = "; ".join(steps[-1].limit.recent) if steps and steps[-1].limit else ""
-        post.complain(f"{frm} by {answer.relay}: {answer.code}: {why} {answer.line} after {recent}")
+        post.complain(f"{frm} by {answer.relay}: {answer.code}: {why} {answer.line} "
+                      f"after {recent}, with {post.history.near(answer.begin, answer.end)}")
 
 
 class Race(threading.Thread):
@@ -343,6 +349,8 @@ class Race(threading.Thread):
         while not self.post.done.wait(2.0):
             number += 1
             self._run(f"s{number}@race.example")
+        for client in self.clients:
+            client.close()
 
     def _run(self, sender):
         answers, begin = [], time.monotonic()
