@@ -173,12 +173,28 @@ static bool take_server(struct reader *reader, const struct option *option,
     return false;
 }
 
+/* What one that is asked names is asked as it is: in clear text, passwords included, if
+ * one of them is. */
+static bool differs_in_tls(const struct strings *servers,
+                           const struct store_settings *one)
+{
+    for (size_t i = 0; i < servers->count && one->path == NULL; i++)
+        if (text_after(servers->items[i], one->tls ? "tcp:" : "tls:") != NULL)
+            return true;
+    return false;
+}
+
 static void add_server(struct reader *reader, const struct option *option,
                        const struct node *node, void *field)
 {
     struct text text = {0};
     struct store_settings one = {0};
-    if (take_server(reader, option, node, &one)) {
+    bool taken = take_server(reader, option, node, &one);
+    if (taken && differs_in_tls(field, &one)) {
+        reader_refuse(reader, option, node,
+                      "names servers by \"tcp:\" and by \"tls:\": which of them answers "
+                      "would decide whether passwords are encrypted");
+    } else if (taken) {
         if (one.path != NULL)
             text_printf(&text, "unix:%s", one.path);
         else

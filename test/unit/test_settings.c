@@ -354,6 +354,11 @@ static const struct {
 #if !MAILBRAKE_REDIS_TLS
     {"store = {\n server = \"tls:a:1\"; };", "stunnel", 2},
     {"store = { sentinels = [\n \"tls:a:1\" ];\n master = \"m\"; };", "unix:PATH", 2},
+#else
+    {"store = { server = [ \"tls:a:1\", \"unix:/r\",\n \"tcp:b:2\" ]; };", "encrypted",
+     2},
+    {"store = { sentinels = [\n \"tcp:a:1\",\n \"tls:b:2\" ]; master = \"m\"; };",
+     "encrypted", 3},
 #endif
     {"store = {\n server = \"tls:a\"; };", MAILBRAKE_REDIS_TLS ? "tls:HOST:PORT" : "TLS",
      2},
