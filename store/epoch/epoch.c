@@ -170,12 +170,12 @@ static void report(const struct epoch *epoch, bool lost, size_t changed)
     char text[200];
     if (!lost && changed == 0)
         return;
-    (void)snprintf(
-        text, sizeof text, "%s%zu limit%s in Redis set to what this relay saw last",
-        lost ? "Redis has lost data (it was flushed, was restarted without it, "
-               "or a replica that lagged took over): "
-             : "",
-        changed, changed == 1 ? " was" : "s were");
+    (void)snprintf(text, sizeof text, "%s%zu limit%s set to what this relay saw last",
+                   lost
+                       ? "Redis has lost data (it was flushed, was restarted without it, "
+                         "or a replica that lagged took over): "
+                       : "",
+                   changed, changed == 1 ? " was" : "s were");
     epoch->reporter.report(epoch->reporter.context,
                            lost ? SEVERITY_WARNING : SEVERITY_INFO, text);
 }
