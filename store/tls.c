@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/ip_address.h"
+#include "base/text.h"
 
 struct tls {
     SSL_CTX *context;
@@ -199,10 +200,12 @@ enum status tls_fault(const SSL *session, bool answered, struct error *error)
 static bool demand_name(SSL *session, const char *host)
 {
     uint8_t bytes[IP_ADDRESS_BYTES];
+    char name[256]; /* OpenSSL's macro casts const away */
     if (ip_address_parse(host, bytes))
         return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(session), host) == 1;
+    text_join(name, sizeof name, host, "");
     return SSL_set1_host(session, host) == 1 &&
-           SSL_set_tlsext_host_name(session, host) == 1;
+           SSL_set_tlsext_host_name(session, name) == 1;
 }
 
 /* saved_errno: of the step that failed. */

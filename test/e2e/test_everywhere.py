@@ -572,6 +572,8 @@ def test_nine_hundred(relays):
         quarantine={"max_per_incident": 15000, "max_messages": 15000},
         lists={"class": people(3)},
     )
+    for mail in (here, there):
+        mail.daemon.allow_log("a request got no answer")  # on a busy machine
 
     def send(number):
         session = there.connect(f"10.1.2.{number}")
