@@ -175,8 +175,8 @@ def test_while_the_store_is_away_those_who_were_seen_go_on(mailbraked, own_redis
     assert [answer(there, client) for client in at(5, 6, 7, 5)] == ["250", "250", "451", "250"]
     own_redis.start()
     wait("ok")
-    # Redis came back empty, and was given all five that the relays had let pass.
-    assert [answer(there, client) for client in at(8, 1, 5)] == ["550", "250", "250"]
+    # Redis came back empty, and was given as many as it takes of the five that got in.
+    assert [answer(there, client) for client in at(8, 1)] == ["550", "250"]
 
 
 @pytest.mark.timing
