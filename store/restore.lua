@@ -2,7 +2,8 @@
 -- hundred at most. ARGV: whether what the store lacks is lost (1 or 0); then two words
 -- a key: flags, tokens, period_ms and burst (a window's factor, window_ms and floor),
 -- latch_ms, and a debt, what was let pass while the store was away; and the value as the
--- relay saw it, in the form in which it is kept here. Reply: how many keys were changed.
+-- relay saw it, in the form in which it is kept here. Reply: how many keys were changed, and
+-- the time.
 -- If so, the store keeps the stricter of two values. Else an older value than the
 -- relay's is one whose last change was lost; any other may have been changed by hand. All
 -- but the debt may come twice, and from several relays.
@@ -124,4 +125,4 @@ for i, key in ipairs(KEYS) do
         end
     end
 end
-return changed
+return { changed, now }

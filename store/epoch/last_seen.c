@@ -488,9 +488,29 @@ bool last_seen_copy(struct last_seen *seen, uint32_t index, struct last_seen_rec
     return used;
 }
 
-/* What the store has taken, it has not any more: the entry is never less full than that.
- */
-void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record)
+/* Takes it from what was seen as the store has taken it from what it had. */
+static void take_debt(struct seen_entry *entry, int64_t debt, int64_t now_ms,
+                      int64_t now_us)
+{
+    const struct rate rate = {entry->tokens, entry->period_ms, entry->burst};
+    struct bucket bucket = seen_entry_bucket(entry);
+    if (entry->has_clients || entry->stamp_ms > now_ms)
+        return; /* an answer that came since knows of it */
+    if (entry->is_window) {
+        window_roll(&entry->window->window, &entry->window->surge, now_ms);
+        window_count(&entry->window->window, debt, now_ms);
+    } else {
+        bucket_refill(&bucket, &rate, now_ms);
+        entry->level = (int32_t)(bucket.level > debt ? bucket.level - debt : 0);
+        entry->rest = bucket.rest;
+    }
+    entry->stamp_ms = now_ms;
+    entry->seen_us = now_us;
+}
+
+/* The entry is never less full than what the store has. */
+void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record,
+                   int64_t now_ms, int64_t now_us)
 {
     (void)pthread_mutex_lock(&seen->mutex);
     struct seen_entry *entry = &seen->table.entries[record->index];
@@ -498,9 +518,9 @@ void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record
         strcmp(entry->name, record->name) == 0) {
         entry->debt -= record->debt;
         seen->table.owed -= entry->debt == 0;
-        if (!entry->is_window && !entry->has_clients)
-            entry->level =
-                record->debt < entry->level ? entry->level - (int32_t)record->debt : 0;
+        take_debt(entry, record->debt, now_ms, now_us);
+        seen_table_renew(&seen->table, entry, now_ms);
+        seen->noted_us = now_us;
     }
     (void)pthread_mutex_unlock(&seen->mutex);
 }

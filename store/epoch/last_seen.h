@@ -67,7 +67,8 @@ enum status last_seen_list(struct last_seen *seen, int64_t since_us, uint32_t **
 /* Copies such a one; false when it is gone. */
 bool last_seen_copy(struct last_seen *seen, uint32_t index, struct last_seen_record *out);
 
-/* The store was told: what a record owed is paid. */
-void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record);
+/* The store was told, at now_ms of its clock: what a record owed is paid. */
+void last_seen_pay(struct last_seen *seen, const struct last_seen_record *record,
+                   int64_t now_ms, int64_t now_us);
 
 #endif

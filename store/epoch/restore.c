@@ -107,24 +107,29 @@ static bool print_step(struct step *step, const struct restore *restore,
 }
 
 /* What a key's own data makes impossible is left out there. */
-static enum status take_reply(redisReply *reply, size_t *out_changed, struct error *error)
+static enum status take_reply(redisReply *reply, size_t *out_changed, int64_t *out_now_ms,
+                              struct error *error)
 {
     enum status status = STATUS_OK;
     if (detour_is_moving(reply))
         status = STATUS_CONFLICT;
     else if (reply->type == REDIS_REPLY_ERROR)
         status = connection_refusal(reply, error);
-    else if (reply->type != REDIS_REPLY_INTEGER)
+    else if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+             reply->element[0]->type != REDIS_REPLY_INTEGER ||
+             reply->element[1]->type != REDIS_REPLY_INTEGER)
         status = error_set(error, STATUS_UNAVAILABLE, "an unexpected reply");
-    else
-        *out_changed += (size_t)reply->integer;
+    else {
+        *out_changed += (size_t)reply->element[0]->integer;
+        *out_now_ms = reply->element[1]->integer;
+    }
     freeReplyObject(reply);
     return status;
 }
 
 static enum status send_step(struct step *step, const struct restore *restore,
                              struct connection *connection, size_t *out_changed,
-                             struct error *error)
+                             int64_t *out_now_ms, struct error *error)
 {
     struct script_call call;
     redisReply *reply = NULL;
@@ -137,7 +142,8 @@ static enum status send_step(struct step *step, const struct restore *restore,
                               &reply, error)
                  : STATUS_NOMEM;
     script_clear(&call);
-    return status == STATUS_OK ? take_reply(reply, out_changed, error) : status;
+    return status == STATUS_OK ? take_reply(reply, out_changed, out_now_ms, error)
+                               : status;
 }
 
 static void clear_step(struct step *step)
@@ -172,9 +178,11 @@ enum status restore_write(const struct restore *restore, struct connection *conn
         fill(&step, seen, list, count, &at);
         if (step.count == 0)
             continue;
-        status = send_step(&step, restore, connection, out_changed, error);
+        int64_t now_ms = 0;
+        int64_t now_us = clock_monotonic_us();
+        status = send_step(&step, restore, connection, out_changed, &now_ms, error);
         for (size_t i = 0; i < step.count && status == STATUS_OK; i++)
-            last_seen_pay(seen, &step.records[i]);
+            last_seen_pay(seen, &step.records[i], now_ms, now_us);
     }
     clear_step(&step);
     free(list);

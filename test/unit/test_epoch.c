@@ -320,6 +320,7 @@ static void print_key(const char *subject, char out[100])
     (void)snprintf(out, 100, "{mb-test}:b:bucket:%s", hash);
 }
 
+/* Of the subject "new". */
 static void charge_over(struct connection *connection, struct epoch *epoch)
 {
     const struct charge charge = bucket("new", 100);
@@ -407,6 +408,63 @@ START_TEST(epoch_local_mail_is_charged_afterwards)
     ck_assert_int_eq(left(a, client("c", NULL)), 2);
     poll_both();
     ck_assert_int_eq(left(a, bucket("k", 0)), 20);
+}
+END_TEST
+
+static void await_losses(int count)
+{
+    for (int i = 0; i < 200 && reports_with("Redis has lost data") < count; i++) {
+        poll_both();
+        (void)usleep(10000);
+    }
+    ck_assert_int_eq(reports_with("Redis has lost data"), count);
+}
+
+/* What Redis was told of afterwards is known here, too, if it was never seen there. */
+START_TEST(epoch_paid_debts_are_seen)
+{
+    stop_redis();
+    ck_assert_int_eq(count_local(a, 30), 30);
+    ck_assert(ask(a, window("w", 100), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
+    (void)kill(server.pid, SIGCONT);
+    await_state(a, STORE_STATE_OK);
+    await_state(b, STORE_STATE_OK);
+    ck_assert_int_eq(left(a, bucket("k", 0)), SIZE - 30);
+    flush();
+    await_losses(2);
+    ck_assert_int_eq(left(a, bucket("k", 0)), SIZE - 30);
+    ck_assert_int_eq(left(a, window("w", 0)), 400 - 100);
+}
+END_TEST
+
+/* What was owed and is paid is no heavier than the rest, which is written back newest
+ * first. */
+START_TEST(epoch_paid_debts_make_way)
+{
+    static struct last_seen_record record;
+    const struct connection_address address = {
+        .path = server.socket, .username = "", .password = ""};
+    const struct charge owed = bucket("owed", 1);
+    struct connection *connection = NULL;
+    struct error error = {0};
+    char name[100];
+    uint32_t *list = NULL;
+    size_t count = 0;
+    struct epoch *epoch = epoch_new(settings.prefix, &key, reporter);
+    struct last_seen *seen = epoch_last_seen(epoch);
+    last_seen_owe(seen, &owed, 0, clock_wall_ms(), clock_monotonic_us());
+    ck_assert_int_eq(connection_open(&address, soon(), &connection, &error), STATUS_OK);
+    ck_assert_int_eq(epoch_enter(epoch, connection, EPOCH_AWAY, 1000, &error), STATUS_OK);
+    ck_assert(!last_seen_owes(seen));
+    charge_over(connection, epoch);
+    ck_assert_int_eq(last_seen_list(seen, 0, &list, &count), STATUS_OK);
+    ck_assert_uint_eq(count, 2);
+    ck_assert(last_seen_copy(seen, list[0], &record));
+    print_key("new", name);
+    ck_assert_str_eq(record.name, name + strlen("{mb-test}:b:"));
+    free(list);
+    connection_free(connection);
+    epoch_free(epoch);
 }
 END_TEST
 
@@ -528,6 +586,8 @@ int main(void)
     tcase_add_test(tcase, epoch_last_moment_comes_back_and_resets_stay);
     tcase_add_test(tcase, epoch_new_server_lacks_a_new_key);
     tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
+    tcase_add_test(tcase, epoch_paid_debts_are_seen);
+    tcase_add_test(tcase, epoch_paid_debts_make_way);
     tcase_add_test(tcase, epoch_owes_what_the_store_can_read);
     tcase_add_test(tcase, epoch_flushed_again_and_again_in_a_storm);
     tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
