@@ -1,12 +1,13 @@
 -- Writes back what a relay has seen last of keys; limiter_state.lua stands above. KEYS: a few
--- hundred at most. ARGV: whether what the store lacks is lost (1 or 0); then two words
--- a key: flags, tokens, period_ms and burst (a window's factor, window_ms and floor),
--- latch_ms, and a debt, what was let pass while the store was away; and the value as the
--- relay saw it, in the form in which it is kept here. Reply: how many keys were changed, and
--- the time.
--- If so, the store keeps the stricter of two values. Else an older value than the
--- relay's is one whose last change was lost; any other may have been changed by hand. All
--- but the debt may come twice, and from several relays.
+-- hundred at most. ARGV: whether what the store lacks is lost (1 or 0); then three words a key:
+-- for how many ms the value matters, or 0; flags, tokens, period_ms and burst (a window's
+-- factor, window_ms and floor), latch_ms, and a debt, what was let pass while the store was
+-- away; and the value as the relay saw it, in the form in which it is kept here. Reply: how
+-- many keys were changed, and the time.
+-- If so, the store keeps the stricter of two values; where it has none, the relay's as it
+-- stands, since a store that was emptied is told of tens of thousands, and mail waits. Else an
+-- older value than the relay's is one whose last change was lost; any other may have been
+-- changed by hand. All but the debt may come twice, and from several relays.
 local lost, PAST_MAX = ARGV[1] == '1', 8
 
 -- Sets what has changed.
@@ -105,24 +106,34 @@ local function charge_debt(state, debt)
     state.dirty = state.dirty or debt > 0
 end
 
-local changed = 0
-window = make_functions(now, 'window')
-for i, key in ipairs(KEYS) do
+-- True when the key is changed.
+local function restore(key, words, value)
     local numbers = {}
-    for number in string.gmatch(ARGV[2 * i], '%d+') do
+    for number in string.gmatch(words, '%d+') do
         table.insert(numbers, tonumber(number))
     end
     local flags, amount, period, most, latch_ms, debt = unpack(numbers)
     local state = read(key, flags, amount, period, most, false)
     local seen, parse = new_state(flags, amount, period, most)
     parse = state.is_window and window.parse or parse
-    if not state.failure and parse(seen, ARGV[2 * i + 1]) then
-        merge(state, seen, latch_ms, debt)
-        charge_debt(state, debt)
-        if state.dirty then
-            write(key, state)
-            changed = changed + 1
-        end
+    if state.failure or not parse(seen, value) then
+        return false
+    end
+    merge(state, seen, latch_ms, debt)
+    charge_debt(state, debt)
+    if state.dirty then
+        write(key, state)
+    end
+    return state.dirty
+end
+
+local changed = 0
+window = make_functions(now, 'window')
+for i, key in ipairs(KEYS) do
+    local ttl, value = ARGV[3 * i - 1], ARGV[3 * i + 1]
+    if lost and ttl ~= '0' and call('SET', key, value, 'PX', ttl, 'NX') or
+        restore(key, ARGV[3 * i], value) then
+        changed = changed + 1
     end
 end
 return { changed, now }

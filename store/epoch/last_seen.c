@@ -469,6 +469,7 @@ static void copy(const struct seen_entry *entry, struct last_seen_record *out)
         out->request.surge = entry->window->surge;
         out->state.window = entry->window->window;
     }
+    out->seen_us = entry->seen_us;
     out->client_count = entry->client_count;
     if (entry->client_count > 0)
         memcpy(out->clients, entry->clients,

@@ -53,7 +53,9 @@ struct last_seen_record {
     uint32_t index;
     char name[LAST_SEEN_NAME_SIZE];
     struct limiter_request request; /* its kind, rate or surge, and latch_ms */
-    struct limiter_state state;     /* by the store's clock */
+    struct limiter_state state; /* by the store's clock; a bucket's stamp_ms is when it
+                                   was seen, also of others; 0: never */
+    int64_t seen_us;            /* the same, monotonic */
     size_t client_count;
     struct client_entry clients[CLIENT_SET_MAX];
     int64_t debt; /* tokens or copies owed */

@@ -13,10 +13,11 @@
 #include "store/script.h"
 
 enum { STEP = 200 }; /* keys */
+static const int64_t TTL_MAX_MS = INT64_C(10000000000000);
 
 /* What one call says of one key. */
 struct entry_words {
-    struct text key, numbers, value;
+    struct text key, ttl, numbers, value;
 };
 
 struct step {
@@ -53,6 +54,41 @@ static void print_clients(const struct last_seen_record *record, struct text *ou
                     record->clients[i].stamp_ms);
 }
 
+/* How long after it was seen a bucket is full. */
+static int64_t ms_to_full(const struct bucket *bucket, const struct rate *rate)
+{
+    int64_t missing = rate->burst - bucket->level;
+    if (rate->tokens == 0 || missing <= 0)
+        return 0;
+    int64_t periods = missing / rate->tokens;
+    if (periods >= TTL_MAX_MS / rate->period_ms)
+        return TTL_MAX_MS;
+    return periods * rate->period_ms +
+           missing % rate->tokens * rate->period_ms / rate->tokens + 1;
+}
+
+/* For how many ms the value matters, if that is plain; else 0, and the store looks
+ * closer.
+ */
+static int64_t ttl_ms(const struct last_seen_record *record)
+{
+    const struct limiter_request *request = &record->request;
+    const struct window *window = &record->state.window;
+    const struct surge *surge = &request->surge;
+    int64_t stamp_ms = record->state.bucket.stamp_ms;
+    int64_t end_ms = 0;
+    if (stamp_ms == 0 || record->debt > 0 || record->state.latch_end_ms > 0 ||
+        request->has_clients)
+        return 0;
+    if (!request->is_window)
+        end_ms = stamp_ms + ms_to_full(&record->state.bucket, &request->rate);
+    else if (window_is_open(window) && window->past_count == 0 &&
+             window->copies + window->trained <= surge->floor * 1000 / surge->factor)
+        end_ms = window->start_ms + surge->window_ms; /* no usual one */
+    int64_t now_ms = stamp_ms + (clock_monotonic_us() - record->seen_us) / 1000;
+    return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
 /* As restore.lua reads it. */
 static void print(const struct last_seen_record *record, const char *prefix,
                   struct entry_words *out)
@@ -64,9 +100,11 @@ static void print(const struct last_seen_record *record, const char *prefix,
                 : request->has_clients ? CHARGE_FLAG_WINDOW | CHARGE_FLAG_CLIENTS
                                        : 0;
     text_reset(&out->key);
+    text_reset(&out->ttl);
     text_reset(&out->numbers);
     text_reset(&out->value);
     text_printf(&out->key, "{%s}:b:%s", prefix, record->name);
+    text_printf(&out->ttl, "%" PRId64, ttl_ms(record));
     text_printf(
         &out->numbers, "%d %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64 " %" PRId64,
         flags, request->is_window ? surge->factor : rate->tokens,
@@ -97,11 +135,12 @@ static bool print_step(struct step *step, const struct restore *restore,
     for (size_t i = 0; i < step->count; i++) {
         struct entry_words *words = &step->words[i];
         print(&step->records[i], restore->prefix, words);
-        whole =
-            whole && !words->key.failed && !words->numbers.failed && !words->value.failed;
+        whole = whole && !words->key.failed && !words->ttl.failed &&
+                !words->numbers.failed && !words->value.failed;
         script_set_key(call, i, text_string(&words->key));
-        script_set_argument(call, 2 * i + 1, text_string(&words->numbers));
-        script_set_argument(call, 2 * i + 2, text_string(&words->value));
+        script_set_argument(call, 3 * i + 1, text_string(&words->ttl));
+        script_set_argument(call, 3 * i + 2, text_string(&words->numbers));
+        script_set_argument(call, 3 * i + 3, text_string(&words->value));
     }
     return whole;
 }
@@ -134,7 +173,7 @@ static enum status send_step(struct step *step, const struct restore *restore,
     struct script_call call;
     redisReply *reply = NULL;
     enum status status =
-        script_init(&call, &scripts_restore, step->count, 1 + 2 * step->count);
+        script_init(&call, &scripts_restore, step->count, 1 + 3 * step->count);
     if (status != STATUS_OK)
         return status;
     status = print_step(step, restore, &call)
@@ -150,6 +189,7 @@ static void clear_step(struct step *step)
 {
     for (size_t i = 0; i < STEP && step->words != NULL; i++) {
         text_clear(&step->words[i].key);
+        text_clear(&step->words[i].ttl);
         text_clear(&step->words[i].numbers);
         text_clear(&step->words[i].value);
     }

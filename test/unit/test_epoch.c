@@ -183,6 +183,45 @@ START_TEST(epoch_each_kind_notices)
 }
 END_TEST
 
+/* In how many ms that key ends. */
+static int64_t ends_in(struct charge charge)
+{
+    char hash[DIGEST_HEX_SIZE];
+    redisContext *context = server_try_connect(&server);
+    digest_hex(&key, charge.subject, strlen(charge.subject), hash);
+    redisReply *reply =
+        redisCommand(context, "PTTL {mb-test}:b:%s:%s", charge.fingerprint, hash);
+    int64_t ms = reply->integer;
+    freeReplyObject(reply);
+    redisFree(context);
+    return ms;
+}
+
+/* No key that is written back is kept for longer than before. */
+START_TEST(epoch_keys_end_as_before)
+{
+    enum { CHARGES = 5 };
+    const struct charge charges[CHARGES] = {bucket("k", 100), latched("latched", SIZE),
+                                            window("w", 150), window("usual", 300),
+                                            client("c", "192.0.2.1")};
+    int64_t before[CHARGES];
+    for (int i = 0; i < CHARGES; i++) {
+        ck_assert(passes(a, charges[i]));
+        before[i] = ends_in(charges[i]);
+    }
+    flush();
+    ck_assert(passes(a, bucket("else", 1)));
+    for (int i = 0; i < 200 && reports_with("Redis has lost data") < 1; i++) {
+        (void)!store_poll(a, soon());
+        (void)usleep(10000);
+    }
+    for (int i = 0; i < CHARGES; i++) {
+        ck_assert_int_le(ends_in(charges[i]), before[i]);
+        ck_assert_int_gt(ends_in(charges[i]), before[i] - 10000);
+    }
+}
+END_TEST
+
 /* Without mail, at the poll. */
 START_TEST(epoch_poll_notices)
 {
@@ -579,6 +618,7 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, epoch_flushed_store_refills_nothing);
     tcase_add_test(tcase, epoch_each_kind_notices);
+    tcase_add_test(tcase, epoch_keys_end_as_before);
     tcase_add_test(tcase, epoch_poll_notices);
     tcase_add_test(tcase, epoch_strictest_sight_wins);
     tcase_add_test(tcase, epoch_restarted_store_refills_nothing);
