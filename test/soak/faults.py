@@ -58,12 +58,11 @@ class Faults(threading.Thread):
 
     def _see_return(self, fault):
         for log in self.farm.logs.values():
-            back = None
-            while back is None and time.monotonic() < fault.end + RETURN_S:
+            while (back := log.back_after(fault.end)) is None and time.monotonic() < fault.end + RETURN_S:
                 time.sleep(0.1)
-                back = log.back_after(fault.end)
-            again = [f for f in self.history.all() if f is not fault and f.overlaps(fault.end, fault.end + RETURN_S)]
-            if back is not None:
+            until = fault.end + (RETURN_S if back is None else back)
+            again = any(f is not fault and f.overlaps(fault.end, until) for f in self.history.all())
+            if back is not None and not again:
                 self.returns.append(back)
             elif not again:
                 self.slow_returns.append(f"{log.relay} after {fault.name}")

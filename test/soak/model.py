@@ -10,6 +10,8 @@ NODES = 2
 # From when a Redis without its data answers until each relay has written back what it saw:
 # a second, and as much again for a machine that has other things to do.
 WRITE_BACK_S = 2.5
+# What was charged when a loss began, or a moment later, only one relay may know.
+IN_FLIGHT_S = 0.1
 # A store that came back is asked again within 5 s; so long a relay may decide by itself.
 RETURN_S = 5.0
 # What passed without Redis is taken there afterwards, and perhaps twice: Redis may have
@@ -84,9 +86,12 @@ class Limit:
         self.least_ever, self.was_reset = float(burst), False
         self.least_at = self.most_at = None  # when they were so
         self.debt = 0.0  # may yet be taken
+        self.views = {relay: float(burst) for relay in relays}  # the most that each saw last
+        self.extra = 0.0  # of a loss: what may pass besides until each has written back
         self.latch = self.latch_ever = NEVER
         self.losses = 0
-        self.loose_until = 0.0
+        self.lost_until = self.loose_until = 0.0  # by itself, and with what came after it
+        self.straddles = False  # whether the message at hand was under way at a loss
         self.seen = {}  # when each relay had Redis' word of it last
         self.shares = {relay: Share(self) for relay in relays}
         self.recent = collections.deque(maxlen=16)  # what the last messages were told
@@ -99,12 +104,19 @@ class Limit:
 
     def advance(self, relay, begin, end):
         """A message's answer came between begin and end."""
+        if self.least_at is not None:
+            self.least = min(self.burst, self.least + self.rate * max(0.0, begin - self.least_at))
+            back = self.rate * (end - self.most_at)
+            self.most = min(self.burst, self.most + back)
+            self.views = {name: min(self.burst, view + back) for name, view in self.views.items()}
+        self.straddles = False
         for fault in self.history.losses()[self.losses :]:
             if fault.start <= end:
                 self._lose(fault)
-        if self.least_at is not None:
-            self.least = min(self.burst, self.least + self.rate * max(0.0, begin - self.least_at))
-            self.most = min(self.burst, self.most + self.rate * (end - self.most_at))
+                self.straddles = self.straddles or begin <= fault.start + IN_FLIGHT_S
+        self._stay_loose()
+        if not self.is_loose(begin):
+            self.extra = 0.0
         for share in self.shares.values():
             share.least = min(share.size, share.least)
             share.most = min(share.size, share.most + self.rate * (end - (self.most_at or end)))
@@ -112,20 +124,34 @@ class Limit:
         if self.debt and self.history.is_calm(begin, end):  # paid, perhaps a moment ago
             self.take_perhaps(self.debt)
             self.debt = 0.0
-        share = self.shares[relay]
-        kills = [kill for kill in self.history.kills(relay) if kill.start <= end]
-        if len(kills) > share.kills:
-            share.kills = len(kills)
-            share.least, share.most, share.latched = 0.0, float(share.size), False
+        for name, share in self.shares.items():
+            kills = [kill for kill in self.history.kills(name) if kill.start <= end]
+            if len(kills) > share.kills:
+                share.kills = len(kills)
+                share.least, share.most, share.latched = 0.0, float(share.size), False
+                self.views[name] = float(self.burst)
+                if self.is_loose(kills[-1].start):  # it may not have written back
+                    self._leave_views(self.views)
+
+    def _leave_views(self, views):
+        """Redis has what is written back: first by any relay, which charges it, then by all,
+        and keeps the least. So what passes twice is what the first had not seen, no more."""
+        most = max(self.most, min(views.values()))
+        self.extra = max(self.extra, max(views.values()) - most)
+        self.most = most
 
     def _lose(self, fault):
         if fault.end is None:
-            self.loose_until = float("inf")  # looked at again with the next message
+            self.lost_until = float("inf")  # looked at again with the next message
         else:
             self.losses += 1
-            self.loose_until = fault.end + WRITE_BACK_S
+            self.lost_until = fault.end + WRITE_BACK_S
+            self._leave_views({
+                relay: view if self._could_write_back(relay, fault) else float(self.burst)
+                for relay, view in self.views.items()
+            })
             if not self._is_known(fault):
-                self.most, self.latch = float(self.burst), min(self.latch, MAYBE)
+                self.latch = min(self.latch, MAYBE)
             if self.was_reset:  # a relay may write back what it saw before
                 self.least = min(self.least, self.least_ever)
                 self.latch = max(self.latch, min(self.latch_ever, MAYBE))
@@ -134,10 +160,19 @@ class Limit:
         """Whoever saw it last has lived until it could write back."""
         if not self.seen:
             return True
-        relay = max(self.seen, key=self.seen.get)
-        return not any(
-            kill.overlaps(self.seen[relay], loss.end + WRITE_BACK_S) for kill in self.history.kills(relay)
-        )
+        return self._could_write_back(max(self.seen, key=self.seen.get), loss)
+
+    def _could_write_back(self, relay, loss):
+        since = self.seen.get(relay, loss.start)
+        return not any(kill.overlaps(since, loss.end + WRITE_BACK_S) for kill in self.history.kills(relay))
+
+    def _stay_loose(self):
+        """Another fault of Redis keeps one relay from it for longer, perhaps."""
+        until = self.lost_until
+        for fault in self.history.all():
+            if fault.relay is None and fault.overlaps(until - WRITE_BACK_S, until):
+                until = float("inf") if fault.end is None else max(until, fault.end + WRITE_BACK_S)
+        self.loose_until = until
 
     def is_loose(self, begin):
         return begin <= self.loose_until
@@ -145,9 +180,8 @@ class Limit:
     # What an answer of Redis may be.
 
     def may_pass(self, cost, begin):
-        if self.is_loose(begin):
-            return cost <= self.burst
-        return self.latch < SURE and self.most + 1e-6 >= cost
+        latched = self.latch == SURE and not self.is_loose(begin)
+        return not latched and self.most + self.extra + 1e-6 >= cost
 
     def may_stop(self, cost):
         least = self.least - self.debt
@@ -168,17 +202,28 @@ class Limit:
 
     # What it was.
 
-    def passed(self, cost, begin):
-        if not self.is_loose(begin):
-            self.most = min(self.most, float(self.burst)) - cost
+    def passed(self, relay, cost, begin):
+        if self.is_loose(begin):
+            if not self.straddles:
+                besides = min(self.extra, cost)
+                self.extra -= besides
+                self.most -= cost - besides
+            self.debt += cost  # a relay that can't tell whether Redis kept it tells it again
+        else:
+            self.most -= cost
             self.least = max(self.least, float(cost))
             self.latch = NEVER if self.latch == MAYBE else self.latch
         self.take_perhaps(cost)
+        self.saw(relay)
 
-    def had_room(self, cost, begin):
+    def had_room(self, relay, cost, begin):
         """And yet was not charged."""
         if not self.is_loose(begin):
             self.least = max(self.least, float(cost))
+        self.saw(relay)
+
+    def saw(self, relay):
+        self.views[relay] = min(self.burst, self.most + self.extra)
 
     def stopped(self, relay, cost, begin):
         if self.latch == NEVER and not self.is_loose(begin):
@@ -186,6 +231,7 @@ class Limit:
         if self.latches:
             self.latch = self.latch_ever = SURE
             self.shares[relay].latched = True
+        self.saw(relay)
 
     def take_perhaps(self, cost):
         self.least = max(0.0, self.least - cost)
@@ -213,6 +259,7 @@ class Limit:
         self.advance(relay, now, now)
         self.was_reset = True
         self.most = float(self.burst)
+        self.views[relay] = float(self.burst)
         self.latch = NEVER if is_done else min(self.latch, MAYBE)
         if is_done:
             self.least = float(self.burst)
@@ -283,9 +330,9 @@ def _judge_shared(above, last, answer):
         return f"{last.rule} has room: {last.limit.least:.3f} left"
     for step in above:
         if last is None:
-            step.limit.passed(step.cost, answer.begin)
+            step.limit.passed(answer.relay, step.cost, answer.begin)
         else:
-            step.limit.had_room(step.cost, answer.begin)
+            step.limit.had_room(answer.relay, step.cost, answer.begin)
         step.limit.seen[answer.relay] = answer.end
     if last is not None and last.limit:
         last.limit.stopped(answer.relay, last.cost, answer.begin)
