@@ -406,7 +406,7 @@ def test_slowly_and_pulled_back(relay, open_console):
         wait_until(mail.postfix.deferred, 10, "it is not tried")
         page.go("now")
         page.wait(lambda: page.find("button[aria-label='Brake login:teacher1@district.example']"))[0].click()
-        page.wait("on vm: 1 message, 1 copy")
+        page.wait(f"on {socket.gethostname()}: 1 message, 1 copy")
         page.find("[name=pull_back]")[0].click()
         assert "Pulled back: 1 message." in page.confirm()
         page.done()

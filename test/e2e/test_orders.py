@@ -155,9 +155,8 @@ def test_many_at_once_say_how_far_they_are(administered):  # noqa: F811
     source = ["smtp-source", "-m", str(count), "-s", "10", "-f", ANN, "-t", CLASS]
     subprocess.run([f"/usr/sbin/{source[0]}", *source[1:], f"127.0.0.1:{mail.postfix.port}"], check=True)
     mail.postfix.wait_idle(30)
-    holds = mail.holds()
-    assert len(holds) == count
-    (incident,) = {hold["incident"] for hold in holds}
+    wait_until(lambda: len(mail.holds()) == count, 15, "not all have a record")
+    (incident,) = {hold["incident"] for hold in mail.holds()}
     said, code = on_terminal(mail, "quarantine", "release", "--incident", incident)
     assert code == 0 and f" of {count}" in said
     assert f"{count} messages released, 0 failed." in said
