@@ -23,8 +23,8 @@ static inline void plan_for(const char *words)
 }
 
 /* The charge's rule is told by its fingerprint. */
-static inline void expect_charge(size_t index, const struct rule *rule, const char *subject,
-                          int64_t cost)
+static inline void expect_charge(size_t index, const struct rule *rule,
+                                 const char *subject, int64_t cost)
 {
     ck_assert_uint_lt(index, plan.charge_count);
     const struct charge *charge = &plan.charges[index];

@@ -1,5 +1,5 @@
-/* Verdicts by what else the store keeps: sets of clients, windows and latches; and what an
- * allowance takes out. */
+/* Verdicts by what else the store keeps: sets of clients, windows and latches; and what
+ * an allowance takes out. */
 #include "judge_fixture.h"
 #include "run.h"
 
