@@ -12,7 +12,8 @@
 
 enum { REACH_MAX = 1000000000 };
 
-void release_name(const struct request *request, char out[ACTIONS_NAME_SIZE])
+/* Who asks. */
+static void format_name(const struct request *request, char out[ACTIONS_NAME_SIZE])
 {
     if (request->peer.name[0] != '\0')
         (void)snprintf(out, ACTIONS_NAME_SIZE, "%s", request->peer.name);
@@ -76,7 +77,7 @@ enum status release_run(struct request *request, const struct release_args *args
     const struct actions_progress progress = request_progress(request);
     char by[ACTIONS_NAME_SIZE];
     struct release_args all = *args;
-    release_name(request, by);
+    format_name(request, by);
     all.by = by;
     all.deadline_us = batch_deadline_us();
     all.progress = &progress;
@@ -93,7 +94,7 @@ bool release_slowly(struct request *request, const struct pace_rate *rate,
     char by[ACTIONS_NAME_SIZE];
     struct store *store = request->context->store;
     json_t *pace = NULL;
-    release_name(request, by);
+    format_name(request, by);
     const struct pace_start_args args = {.incident = request->id,
                                          .host = host,
                                          .rate = *rate,

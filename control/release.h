@@ -30,7 +30,4 @@ enum status release_run(struct request *request, const struct release_args *args
  * person; nothing when result does not. */
 void release_add_approval(json_t *answer, const struct actions_result *result);
 
-/* Who asks: the user's name, or "uid N". */
-void release_name(const struct request *request, char out[ACTIONS_NAME_SIZE]);
-
 #endif

@@ -87,8 +87,11 @@ enum status permits_read(const json_t *record, const struct domains *own,
     return status;
 }
 
-enum status permits_left(struct store *store, const struct permit *permits, size_t count,
-                         int64_t deadline_us, int64_t *out_left, bool *out_known)
+/* The copies that are left of each permit, and whether the store said so (false: it is
+ * away, and nothing is written). NOMEM. */
+static enum status find_left(struct store *store, const struct permit *permits,
+                             size_t count, int64_t deadline_us, int64_t *out_left,
+                             bool *out_known)
 {
     enum charge_source source;
     struct charge *charges = calloc(count + 1, sizeof *charges);
@@ -125,7 +128,7 @@ enum status permits_move(struct store *store, const struct permit *permit,
 {
     int64_t left = 0;
     bool known = false;
-    enum status status = permits_left(store, permit, 1, deadline_us, &left, &known);
+    enum status status = find_left(store, permit, 1, deadline_us, &left, &known);
     if (status != STATUS_OK)
         return status;
     json_t *record = permits_record(permit);
@@ -204,8 +207,8 @@ static enum status show_active(const struct permits_query *query, json_t *array)
     int64_t *left = calloc(brakes->permit_count + 1, sizeof *left);
     enum status status = STATUS_NOMEM;
     if (left != NULL)
-        status = permits_left(query->store, brakes->permits, brakes->permit_count,
-                              query->deadline_us, left, &known);
+        status = find_left(query->store, brakes->permits, brakes->permit_count,
+                           query->deadline_us, left, &known);
     for (size_t i = 0; i < brakes->permit_count && status == STATUS_OK; i++)
         if (!show_permit(query, &brakes->permits[i], known, left[i], array))
             status = STATUS_NOMEM;

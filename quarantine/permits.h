@@ -19,12 +19,6 @@ json_t *permits_record(const struct permit *permit);
 enum status permits_read(const json_t *record, const struct domains *own,
                          struct permit *out) MUST_CHECK;
 
-/* The copies that are left of each permit, and whether the store said so (false: it is
- * away, and nothing is written). NOMEM. */
-enum status permits_left(struct store *store, const struct permit *permits, size_t count,
-                         int64_t deadline_us, int64_t *out_left,
-                         bool *out_known) MUST_CHECK;
-
 /* Moves a permit, whose document is value, to those that ended. by: who ended it; "": it
  * lapsed. CONFLICT when it is not that document any more, and as store_change. */
 enum status permits_move(struct store *store, const struct permit *permit,
