@@ -345,7 +345,7 @@ static void write_password(char *path, size_t size, const char *text)
 
 START_TEST(redis_faults_logs_in_and_selects)
 {
-    char path[128], reply[64];
+    char path[128], reply[400];
     static char user[] = "brake";
     struct charge_outcome outcome;
     close_redis();
