@@ -1,139 +1,11 @@
 /* A Redis that loses data: it gets back what the relays saw last, before they charge it.
  * Two relays, a and b, share it. */
-#include <check.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "../support/redis_server.h"
-#include "../support/reports.h"
-#include "base/clock.h"
+#include "epoch_fixture.h"
 #include "run.h"
-#include "store/charge_call.h"
-#include "store/epoch/epoch.h"
-#include "store/store.h"
-
-static struct server server;
-static struct store_settings settings;
-static struct digest_key key;
-static struct store *a, *b;
-
-enum { HOUR_MS = 3600000, SIZE = 300 };
-
-static const struct rate rate = {1, RATE_PERIOD_MAX_MS, SIZE};
-static const struct rate once = {1, INT64_C(86400000), 1};
-static const struct surge surge = {2000, 400, INT64_C(86400000)};
-static const struct rate three = {3, INT64_C(86400000), 3};
-
-static struct store *open_store(void)
-{
-    struct store *store = NULL;
-    struct error error = {0};
-    ck_assert_msg(store_open(&settings, &key, reporter, &store, &error) == STATUS_OK,
-                  "%s", error.text);
-    return store;
-}
-
-static int64_t soon(void)
-{
-    return clock_monotonic_us() + 10000000;
-}
-
-/* For the first: mailbraked does it four times a second. */
-static void poll_both(void)
-{
-    (void)!store_poll(a, soon());
-    (void)!store_poll(b, soon());
-}
-
-static void setup(void)
-{
-    reports_forget();
-    ck_assert_int_eq(digest_init(), STATUS_OK);
-    digest_key_derive("test", 4, &key);
-    server_open(&server, NULL, NULL);
-    settings = reports_settings(server.socket);
-    settings.nodes = 2;
-    settings.timeout_ms = 500;
-    a = open_store();
-    b = open_store();
-    ck_assert_int_eq(store_state(a), STORE_STATE_OK);
-    ck_assert_int_eq(store_state(b), STORE_STATE_OK);
-    poll_both();
-}
-
-static void teardown(void)
-{
-    (void)kill(server.pid, SIGCONT);
-    store_close(a);
-    store_close(b);
-    server_close(&server);
-}
-
-static struct charge bucket(const char *subject, int64_t cost)
-{
-    return (struct charge){
-        .fingerprint = "bucket", .subject = subject, .rate = &rate, .cost = cost};
-}
-
-static struct charge latched(const char *subject, int64_t cost)
-{
-    struct charge charge = bucket(subject, cost);
-    charge.latch_ms = HOUR_MS;
-    return charge;
-}
-
-static struct charge window(const char *subject, int64_t cost)
-{
-    return (struct charge){
-        .fingerprint = "window", .subject = subject, .surge = &surge, .cost = cost};
-}
-
-static struct charge client(const char *subject, const char *name)
-{
-    return (struct charge){.fingerprint = "clients",
-                           .subject = subject,
-                           .rate = &three,
-                           .clients = true,
-                           .client = name,
-                           .cost = name != NULL};
-}
-
-static struct charge_outcome ask(struct store *store, struct charge charge,
-                                 enum charge_mode mode, enum charge_source wanted)
-{
-    struct charge_outcome outcome = {.left = -1};
-    enum charge_source source = CHARGE_SOURCE_NONE;
-    ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
-                     STATUS_OK);
-    ck_assert_int_eq(source, wanted);
-    return outcome;
-}
-
-static bool passes(struct store *store, struct charge charge)
-{
-    return ask(store, charge, CHARGE_TAKE, CHARGE_SOURCE_REDIS).fits;
-}
-
-static int64_t left(struct store *store, struct charge charge)
-{
-    charge.cost = 0;
-    return ask(store, charge, CHARGE_PEEK, CHARGE_SOURCE_REDIS).left;
-}
-
-static void await_state(struct store *store, enum store_state state)
-{
-    for (int i = 0; i < 2000 && store_state(store) != state; i++)
-        (void)usleep(5000);
-    ck_assert_int_eq(store_state(store), state);
-}
-
-/* Time passes, for an answer of the same instant proves nothing. */
-static void flush(void)
-{
-    (void)usleep(3000);
-    server_do(&server, "FLUSHALL");
-}
 
 /* The very next message already meets what was seen, whatever it draws from. */
 START_TEST(epoch_flushed_store_refills_nothing)
@@ -351,33 +223,6 @@ START_TEST(epoch_last_moment_comes_back_and_resets_stay)
 }
 END_TEST
 
-/* The key of a bucket. */
-static void print_key(const char *subject, char out[100])
-{
-    char hash[DIGEST_HEX_SIZE];
-    digest_hex(&key, subject, strlen(subject), hash);
-    (void)snprintf(out, 100, "{mb-test}:b:bucket:%s", hash);
-}
-
-/* Of the subject "new". */
-static void charge_over(struct connection *connection, struct epoch *epoch)
-{
-    const struct charge charge = bucket("new", 100);
-    const struct charge_order order = {
-        .script = &scripts_charge, .mode = "take", .charges = &charge, .count = 1};
-    struct charge_outcome outcome;
-    struct error error = {0};
-    char name[100];
-    struct charge_call *call = charge_call_new(&order);
-    print_key(charge.subject, name);
-    charge_call_add_key(call, name);
-    ck_assert_int_eq(charge_call_run(call, connection, soon(), &outcome, &error),
-                     STATUS_OK);
-    ck_assert(last_seen_note(epoch_last_seen(epoch), call, &outcome, CHARGE_TAKE, false,
-                             clock_monotonic_us()));
-    charge_call_free(call);
-}
-
 /* Another server has taken over, without a key that is younger than the last count, or
  * than that count, which another relay has made up there meanwhile. */
 START_TEST(epoch_new_server_lacks_a_new_key)
@@ -405,128 +250,6 @@ START_TEST(epoch_new_server_lacks_a_new_key)
     ck_assert_int_eq(reports_with("Redis has lost data"), 0);
     connection_free(connection);
     epoch_free(epoch);
-}
-END_TEST
-
-static void stop_redis(void)
-{
-    (void)kill(server.pid, SIGSTOP);
-    for (int i = 0; i < 3; i++)
-        (void)ask(a, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
-    for (int i = 0; i < 3; i++)
-        (void)ask(b, bucket("nobody", 0), CHARGE_PEEK, CHARGE_SOURCE_LOCAL);
-    await_state(a, STORE_STATE_LOCAL);
-    await_state(b, STORE_STATE_LOCAL);
-}
-
-static int count_local(struct store *store, int messages)
-{
-    int passed = 0;
-    for (int i = 0; i < messages; i++)
-        passed += ask(store, bucket("k", 1), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits;
-    return passed;
-}
-
-/* What each relay's share let pass while the store was away is taken from it, once; and
- * a share is a part of what was seen to be left. */
-START_TEST(epoch_local_mail_is_charged_afterwards)
-{
-    ck_assert(passes(a, bucket("k", 100)));
-    ck_assert(passes(b, bucket("k", 100)));
-    ck_assert(passes(a, window("w", 100)));
-    stop_redis();
-    ck_assert_int_eq(count_local(a, 30), 30);
-    ck_assert_int_eq(count_local(b, 80), 50); /* half of the 100 that it saw */
-    ck_assert(ask(a, window("w", 100), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
-    ck_assert(ask(b, client("c", "192.0.2.1"), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
-    (void)kill(server.pid, SIGCONT);
-    await_state(a, STORE_STATE_OK);
-    await_state(b, STORE_STATE_OK);
-    ck_assert_int_eq(left(a, bucket("k", 0)), 20);
-    ck_assert_int_eq(left(a, window("w", 0)), 400 - 200);
-    ck_assert_int_eq(left(a, client("c", NULL)), 2);
-    poll_both();
-    ck_assert_int_eq(left(a, bucket("k", 0)), 20);
-}
-END_TEST
-
-static void await_losses(int count)
-{
-    for (int i = 0; i < 200 && reports_with("Redis has lost data") < count; i++) {
-        poll_both();
-        (void)usleep(10000);
-    }
-    ck_assert_int_eq(reports_with("Redis has lost data"), count);
-}
-
-/* What Redis was told of afterwards is known here, too, if it was never seen there. */
-START_TEST(epoch_paid_debts_are_seen)
-{
-    stop_redis();
-    ck_assert_int_eq(count_local(a, 30), 30);
-    ck_assert(ask(a, window("w", 100), CHARGE_TAKE, CHARGE_SOURCE_LOCAL).fits);
-    (void)kill(server.pid, SIGCONT);
-    await_state(a, STORE_STATE_OK);
-    await_state(b, STORE_STATE_OK);
-    ck_assert_int_eq(left(a, bucket("k", 0)), SIZE - 30);
-    flush();
-    await_losses(2);
-    ck_assert_int_eq(left(a, bucket("k", 0)), SIZE - 30);
-    ck_assert_int_eq(left(a, window("w", 0)), 400 - 100);
-}
-END_TEST
-
-/* What was owed and is paid is no heavier than the rest, which is written back newest
- * first. */
-START_TEST(epoch_paid_debts_make_way)
-{
-    static struct last_seen_record record;
-    const struct connection_address address = {
-        .path = server.socket, .username = "", .password = ""};
-    const struct charge owed = bucket("owed", 1);
-    struct connection *connection = NULL;
-    struct error error = {0};
-    char name[100];
-    uint32_t *list = NULL;
-    size_t count = 0;
-    struct epoch *epoch = epoch_new(settings.prefix, &key, reporter);
-    struct last_seen *seen = epoch_last_seen(epoch);
-    last_seen_owe(seen, &owed, 0, clock_wall_ms(), clock_monotonic_us());
-    ck_assert_int_eq(connection_open(&address, soon(), &connection, &error), STATUS_OK);
-    ck_assert_int_eq(epoch_enter(epoch, connection, EPOCH_AWAY, 1000, &error), STATUS_OK);
-    ck_assert(!last_seen_owes(seen));
-    charge_over(connection, epoch);
-    ck_assert_int_eq(last_seen_list(seen, 0, &list, &count), STATUS_OK);
-    ck_assert_uint_eq(count, 2);
-    ck_assert(last_seen_copy(seen, list[0], &record));
-    print_key("new", name);
-    ck_assert_str_eq(record.name, name + strlen("{mb-test}:b:"));
-    free(list);
-    connection_free(connection);
-    epoch_free(epoch);
-}
-END_TEST
-
-/* Shares may have let in more clients than the whole takes: those are told of, no more,
- * or the store would not read them. What costs nothing is not owed. */
-START_TEST(epoch_owes_what_the_store_can_read)
-{
-    static struct last_seen_record record;
-    struct last_seen *seen = last_seen_new(settings.prefix, &key);
-    const struct charge nothing = bucket("nothing", 0), one = client("c", "192.0.2.1");
-    uint32_t *list = NULL;
-    size_t count = 0;
-    last_seen_owe(seen, &nothing, 0, clock_wall_ms(), clock_monotonic_us());
-    ck_assert(!last_seen_owes(seen));
-    for (int i = 1; i <= 4; i++)
-        last_seen_owe(seen, &one, i, clock_wall_ms(), clock_monotonic_us());
-    ck_assert_int_eq(last_seen_list(seen, INT64_MAX, &list, &count), STATUS_OK);
-    ck_assert_uint_eq(count, 1);
-    ck_assert(last_seen_copy(seen, list[0], &record));
-    ck_assert_uint_eq(record.client_count, 3);
-    ck_assert_int_eq(record.clients[2].client, 4);
-    free(list);
-    last_seen_free(seen);
 }
 END_TEST
 
@@ -625,10 +348,6 @@ int main(void)
     tcase_add_test(tcase, epoch_older_copy_refills_nothing);
     tcase_add_test(tcase, epoch_last_moment_comes_back_and_resets_stay);
     tcase_add_test(tcase, epoch_new_server_lacks_a_new_key);
-    tcase_add_test(tcase, epoch_local_mail_is_charged_afterwards);
-    tcase_add_test(tcase, epoch_paid_debts_are_seen);
-    tcase_add_test(tcase, epoch_paid_debts_make_way);
-    tcase_add_test(tcase, epoch_owes_what_the_store_can_read);
     tcase_add_test(tcase, epoch_flushed_again_and_again_in_a_storm);
     tcase_add_test(tcase, epoch_flood_pushes_out_its_own);
     suite_add_tcase(suite, tcase);

@@ -1,57 +1,18 @@
 /* This relay alone: what it keeps of what Redis said, and what it tells Redis afterwards.
  * Two relays, a and b, share one Redis, which is stopped and goes on. */
-#include <check.h>
 #include <stdlib.h>
 
-#include "../support/redis_server.h"
-#include "../support/reports.h"
-#include "base/clock.h"
+#include "relays_fixture.h"
 #include "run.h"
-#include "store/store.h"
-
-static struct server server;
-static struct store_settings settings;
-static struct digest_key key;
-static struct store *a, *b;
 
 enum { HOUR_MS = 3600000, NODES = 4 };
 
 static const struct rate rate = {1000, INT64_C(86400000), 1000};
 static const struct surge surge = {1700, 400, INT64_C(86400000)};
 
-static struct store *open_store(void)
-{
-    struct store *store = NULL;
-    struct error error = {0};
-    ck_assert_msg(store_open(&settings, &key, reporter, &store, &error) == STATUS_OK,
-                  "%s", error.text);
-    return store;
-}
-
 static void setup(void)
 {
-    reports_forget();
-    ck_assert_int_eq(digest_init(), STATUS_OK);
-    digest_key_derive("test", 4, &key);
-    server_open(&server, NULL, NULL);
-    settings = reports_settings(server.socket);
-    settings.nodes = NODES;
-    settings.timeout_ms = 150;
-    a = open_store();
-    b = open_store();
-}
-
-static void teardown(void)
-{
-    (void)kill(server.pid, SIGCONT);
-    store_close(a);
-    store_close(b);
-    server_close(&server);
-}
-
-static int64_t soon(void)
-{
-    return clock_monotonic_us() + 10000000;
+    open_relays(NODES, 150);
 }
 
 static struct charge bucket(const char *subject, int64_t cost)
@@ -72,28 +33,10 @@ static struct charge window(const char *subject, int64_t cost)
                            .latch_ms = HOUR_MS};
 }
 
-static struct charge_outcome ask(struct store *store, struct charge charge,
-                                 enum charge_mode mode, enum charge_source wanted)
-{
-    struct charge_outcome outcome = {.left = -1};
-    enum charge_source source = CHARGE_SOURCE_NONE;
-    ck_assert_int_eq(store_charge(store, &charge, 1, mode, soon(), &outcome, &source),
-                     STATUS_OK);
-    ck_assert_int_eq(source, wanted);
-    return outcome;
-}
-
 static bool is_latched(struct store *store, struct charge charge,
                        enum charge_source wanted)
 {
     return ask(store, charge, CHARGE_PEEK, wanted).latch_ms > 0;
-}
-
-static void await_state(struct store *store, enum store_state state)
-{
-    for (int i = 0; i < 600 && store_state(store) != state; i++)
-        (void)usleep(5000);
-    ck_assert_int_eq(store_state(store), state);
 }
 
 /* Both find out that it does not answer. */
