@@ -2,8 +2,6 @@
 while messages are charged, and a failover. Counted: each message is charged once."""
 
 import json
-import pathlib
-import tempfile
 import threading
 import time
 
@@ -13,6 +11,7 @@ import milter
 from cluster import Cluster
 from mailbraked import Command
 from postfix import wait_until
+from stores import started
 from test_sentinel import as_user, check_store, role, wait_for_redis
 
 pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
@@ -29,12 +28,8 @@ A_SECOND = 100  # messages
 
 @pytest.fixture(scope="module")
 def cluster(folder):
-    started = Cluster(pathlib.Path(tempfile.mkdtemp(prefix="cluster-", dir=folder)))
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
+    with started(Cluster, folder) as servers:
+        yield servers
 
 
 def status(daemon, build):

@@ -12,6 +12,7 @@ import milter
 from mailbraked import Command, config_text
 from postfix import wait_until
 from sentinels import MASTER, Sentinels
+from stores import started
 from test_doubt import documented_acl
 
 pytestmark = [pytest.mark.timing, pytest.mark.xdist_group("sentinels")]
@@ -27,12 +28,8 @@ A_SECOND = 100  # messages
 
 @pytest.fixture(scope="module")
 def sentinels(folder):
-    started = Sentinels(pathlib.Path(tempfile.mkdtemp(prefix="sentinels-", dir=folder)))
-    try:
-        started.start()
-        yield started
-    finally:
-        started.stop()
+    with started(Sentinels, folder) as servers:
+        yield servers
 
 
 @pytest.fixture
