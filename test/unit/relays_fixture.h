@@ -52,7 +52,7 @@ static inline void teardown(void)
 }
 
 static inline struct charge_outcome ask(struct store *store, struct charge charge,
-                                 enum charge_mode mode, enum charge_source wanted)
+                                        enum charge_mode mode, enum charge_source wanted)
 {
     struct charge_outcome outcome = {.left = -1};
     enum charge_source source = CHARGE_SOURCE_NONE;

@@ -1,5 +1,5 @@
-/* What relays let pass while Redis was away is charged afterwards, once, and is known like
- * all that they saw there. */
+/* What relays let pass while Redis was away is charged afterwards, once, and is known
+ * like all that they saw there. */
 #include <stdlib.h>
 
 #include "epoch_fixture.h"
