@@ -307,7 +307,7 @@ def judge(history, steps, answer):
     if any(step.limit is None for step in above):
         return f"the rule {next(s.rule for s in above if s.limit is None)} is passed over"
     if line["store"] == "local":
-        return _judge_local(history, above, last, answer)
+        return _judge_local(history, charged, above, last, answer)
     return _judge_shared(above, last, answer)
 
 
@@ -340,7 +340,7 @@ def _judge_shared(above, last, answer):
     return None
 
 
-def _judge_local(history, above, last, answer):
+def _judge_local(history, charged, above, last, answer):
     if history.is_calm(answer.begin, answer.end):
         return "decided without the store, though nothing is wrong"
     for step in above:
@@ -348,8 +348,11 @@ def _judge_local(history, above, last, answer):
             return f"{step.rule} has no room here: {step.limit.shares[answer.relay].most:.3f} left"
     if last is not None and last.limit and not last.limit.may_stop_locally(answer.relay, last.cost):
         return f"{last.rule} has room here: {last.limit.shares[answer.relay].least:.3f} left"
-    for step in above if last is None else ():
-        step.limit.passed_locally(answer.relay, step.cost)
+    for step in charged:
+        if last is None:
+            step.limit.passed_locally(answer.relay, step.cost)
+        else:
+            step.limit.debt += step.cost  # Redis may have charged it all the same, too late
     if last is not None and last.limit:
         last.limit.stopped_locally(answer.relay)
         last.limit.latch_perhaps(last.cost)
