@@ -7,6 +7,7 @@ in the user's cache, and that is never written to. All that a test does to it is
     machine.send("ann@district.example", ["bob@district.example"])"""
 
 import contextlib
+import functools
 import itertools
 import json
 import os
@@ -233,6 +234,11 @@ def _children(pid):
 @pytest.fixture(scope="session")
 def package(tmp_path_factory):
     """What script/package makes of a copy of the tree."""
+    return _make_package(tmp_path_factory)
+
+
+@functools.cache  # each module that imports the fixture has one of its own
+def _make_package(tmp_path_factory):
     tree = tmp_path_factory.mktemp("tree")
     copy = f"tar -C {ROOT} --exclude=./build --exclude='./build-*' --exclude=./.git -c ."
     subprocess.run(f"{copy} | tar -C {tree} -x", shell=True, check=True)

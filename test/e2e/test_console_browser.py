@@ -201,7 +201,9 @@ def test_brakes_permits_and_lists(relays, open_console):  # noqa: F811
         path.write_text(re.sub(r"(?m)^staff@\S+ .*$", f"staff@district.example {', '.join(grown.split())}", path.read_text()))
         mail.daemon.allow_log("staff@district.example")
         mail.ok("reload")
-    page.click("Lists", "nav a")
+    page.click("Now", "nav a")
+    page.wait("staff@district.example grown: 60 → 400 people")
+    page.click("Lists that jumped")
     page.wait("has grown")
     page.click("Accept…")
     assert "Accepted: staff@district.example, 400 people" in page.confirm()
@@ -400,6 +402,17 @@ def test_slowly_and_pulled_back(relay, open_console):
     assert "The slow release has been stopped." in page.confirm()
     page.done()
     page.wait("2 messages to")
+
+    page.find("td input[type=checkbox]")[0].click()
+    page.click("Delete 1 chosen")
+    page.fill("purpose", "junk")
+    assert "1 deleted." in page.confirm()
+    page.done()
+    page.wait("1 released, 1 deleted")
+    page.click("Brake its")
+    assert "from:sis-export@district.example is braked until" in page.confirm()
+    page.done()
+    assert [brake["key"] for brake in mail.json("brake", "list")["brakes"]] == ["from:sis-export@district.example"]
 
     with mail.postfix.sink.away():
         assert mail.send("teacher1@district.example", ["x@elsewhere.example"], login="teacher1").accepted
