@@ -408,7 +408,7 @@ def test_slowly_and_pulled_back(relay, open_console):
     page.fill("purpose", "junk")
     assert "1 deleted." in page.confirm()
     page.done()
-    page.wait("1 released, 1 deleted")
+    page.wait("1 message to allstudents@district.example is held")
     page.click("Brake its")
     assert "from:sis-export@district.example is braked until" in page.confirm()
     page.done()
