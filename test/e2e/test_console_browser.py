@@ -410,9 +410,9 @@ def test_slowly_and_pulled_back(relay, open_console):
     page.done()
     page.wait("1 message to allstudents@district.example is held")
     page.click("Brake its")
-    assert "from:sis-export@district.example is braked until" in page.confirm()
+    assert "login:sis-export@district.example is braked until" in page.confirm()
     page.done()
-    assert [brake["key"] for brake in mail.json("brake", "list")["brakes"]] == ["from:sis-export@district.example"]
+    assert [brake["key"] for brake in mail.json("brake", "list")["brakes"]] == ["login:sis-export@district.example"]
 
     with mail.postfix.sink.away():
         assert mail.send("teacher1@district.example", ["x@elsewhere.example"], login="teacher1").accepted
