@@ -234,12 +234,12 @@ def _children(pid):
 @pytest.fixture(scope="session")
 def package(tmp_path_factory):
     """What script/package makes of a copy of the tree."""
-    return _make_package(tmp_path_factory)
+    return _make_package(tmp_path_factory.getbasetemp() / "tree")
 
 
 @functools.cache  # each module that imports the fixture has one of its own
-def _make_package(tmp_path_factory):
-    tree = tmp_path_factory.mktemp("tree")
+def _make_package(tree):
+    tree.mkdir()
     copy = f"tar -C {ROOT} --exclude=./build --exclude='./build-*' --exclude=./.git -c ."
     subprocess.run(f"{copy} | tar -C {tree} -x", shell=True, check=True)
     done = subprocess.run([tree / "script/package"], capture_output=True, text=True, timeout=1200)
