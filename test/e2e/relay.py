@@ -6,6 +6,7 @@ hold queue and a far end that counts copies.
     assert reply.code == 550 and mail.delivered() == []
 """
 
+import contextlib
 import email
 import re
 import smtplib
@@ -134,11 +135,12 @@ class Relay:
 
     def held(self):
         self.postfix.wait_idle(20)
-        entries = self.postfix.held()
-        return [
-            Held(entry, email.message_from_string(self.postfix.headers(entry["queue_id"])))
-            for entry in entries
-        ]
+        out = []
+        for entry in self.postfix.held():
+            with contextlib.suppress(subprocess.CalledProcessError):  # it was released meanwhile
+                headers = self.postfix.headers(entry["queue_id"])
+                out.append(Held(entry, email.message_from_string(headers)))
+        return out
 
     # The log.
 

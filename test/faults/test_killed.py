@@ -9,6 +9,7 @@ import time
 
 from console import console  # noqa: F401, a fixture
 from helper import helper  # noqa: F401, a fixture
+from postfix import wait_until
 from stores import redis_only, redis_settings
 from test_admin import ANN, BOB, CLASS, administered  # noqa: F401
 from test_floods import HURRIED, Script, held_files
@@ -83,6 +84,7 @@ def test_nothing_is_lost_and_nothing_doubled(administered, console, own_redis, b
     accepted = {subject for subject, a in answers.items() if a.startswith("250")}
     assert len(accepted) > 50 and releases.ordered > 5, (len(accepted), releases.ordered)
 
+    wait_until(lambda: mail.json("status")["store"]["state"] == "ok", 10, "the store is not back")
     told = mail.json("quarantine", "sync")
     assert told["failed"] == 0, told
     # A helper that is killed in the middle of a release leaves it to the MTA's next queue run.
