@@ -27,8 +27,7 @@ int main(int argc, char **argv)
 
     /* Lists come and go by the megabyte, so their memory goes back to the system. */
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    /* What is freed in one arena serves no other: with many, resident memory creeps up.
-     */
+    /* What is freed in one arena serves no other: with many, memory creeps up. */
     (void)mallopt(M_ARENA_MAX, 2);
     daemon_block_signals();
     while ((option = getopt_long(argc, argv, "c:", options, NULL)) != -1) {

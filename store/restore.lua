@@ -4,7 +4,7 @@
 -- factor, window_ms and floor), latch_ms, and a debt, what was let pass while the store was
 -- away; and the value as the relay saw it, in the form in which it is kept here. Reply: how
 -- many keys were changed, and the time.
--- If so, the store keeps the stricter of two values; where it has none, the relay's as it
+-- What is lost: the store keeps the stricter of two values; where it has none, the relay's as it
 -- stands, since a store that was emptied is told of tens of thousands, and mail waits. Else an
 -- older value than the relay's is one whose last change was lost; any other may have been
 -- changed by hand. All but the debt may come twice, and from several relays.
