@@ -343,19 +343,19 @@ def test_an_incident_is_released_slowly_over_restarts(administered):  # noqa: F8
     mail = administered()
     holds = mail.hold(12)
     incident = holds[0]["incident"]
-    begun = slow(mail, incident, "6/s")
-    mail.hold()  # joins the incident, at once, but nobody has reviewed it
-    assert begun["pace"]["pace"] == "6/s" and begun["pace"]["messages"] == 12
-    assert begun["done"] == 0 and begun["failed"] == 0
     started = time.monotonic()
+    begun = slow(mail, incident, "2/s")
+    assert mail.send(ANN, CLASS).accepted  # joins the incident, but nobody has reviewed it
+    assert begun["pace"]["pace"] == "2/s" and begun["pace"]["messages"] == 12
+    assert begun["done"] == 0 and begun["failed"] == 0
     wait_until(lambda: len(waiting(mail)) < 12, 10, "nothing is released")
     shown = mail.json("status")["paces"]
-    assert [(p["incident"], p["pace"], p["stopped"]) for p in shown] == [(incident, "6/s", None)]
-    assert incident in mail.ok("status") and "6/s" in mail.ok("incidents", "show", incident)
+    assert [(p["incident"], p["pace"], p["stopped"]) for p in shown] == [(incident, "2/s", None)]
+    assert incident in mail.ok("status") and "2/s" in mail.ok("incidents", "show", incident)
     mail.daemon.kill()
     mail.daemon.start()
     wait_until(lambda: len(waiting(mail)) == 1, 20, "it does not go on", mail.holds)
-    assert time.monotonic() - started > 1.5
+    assert time.monotonic() - started > 5
     wait_until(lambda: mail.json("status")["paces"] == [], 10, "it does not end")
     assert mail.delivered().by_recipient() == dict.fromkeys(people(5), 12)
     done = [e for e in mail.audit("release") if "slowly" in e["result"]]
