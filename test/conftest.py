@@ -146,10 +146,12 @@ def store(request):
 
 
 @pytest.fixture
-def mailbraked(build, folder):
+def mailbraked(request, build, folder):
     """Starts daemons: mailbraked(store, rules=..., ...). At the end each must still run,
     unless the test stopped it, and must have said nothing unexpected."""
     daemons = []
+    if "own_redis" in request.fixturenames:
+        request.getfixturevalue("own_redis")  # is to stop after them
 
     def start(store, milter_socket=None, host=None, user=None, **configuration):
         path = tempfile.mkdtemp(prefix="mailbraked-", dir=folder)

@@ -85,7 +85,12 @@ def main_cf(postfix, **settings):
 
 def postsuper(postfix, *words):
     postfix._run("postsuper", *words)
-    postfix._run("postkick", "public", "pickup", "W")  # it looks once a minute else
+
+    def looks():  # once a minute else; a reload may just be ending it
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return postfix._run("postkick", "public", "pickup", "W")
+
+    wait_until(looks, 10, "pickup can't be woken")
 
 
 def waiting(postfix):
