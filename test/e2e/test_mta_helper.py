@@ -13,6 +13,7 @@ import pytest
 
 from helper import OTHER, USER, Setting, age, helped, helper, hold_id_of  # noqa: F401, fixtures
 from mailbraked import people
+from postfix import wait_until
 
 GROUP = pwd.getpwnam(USER).pw_gid
 ANN, EVE = "ann@district.example", "eve@district.example"
@@ -172,7 +173,8 @@ def test_old_mail_is_released_with_a_new_life(held_mail):
         copies = mail.delivered(timeout=5)
     assert time.monotonic() - started < 5
     assert copies.by_recipient() == dict.fromkeys(people(3), 1)
-    assert f"{held.id}: requeued" in mail.postfix.log()
+    requeued = f"{held.id}: requeued"
+    wait_until(lambda: requeued in mail.postfix.log(), 10, "postlogd does not write it")
     assert len(mail.log()) == 2
 
 
